@@ -1,0 +1,108 @@
+"""Notebooks: the reading edition in notebooks/, the learner's copies in work/."""
+
+import hashlib
+import json
+import shutil
+import time
+
+import nbformat
+
+from helpers.settings import REPOSITORY as ROOT
+from helpers.settings import settings
+
+READING, WORK = ROOT / "notebooks", ROOT / "work"
+
+
+class NotebookError(Exception):
+    """A notebook that is not there, or cannot be run. The message is one sentence."""
+
+
+def find(number):
+    """Return the paths of the reading edition: one notebook, or all of them in order.
+
+    Arguments: number (str as "02", or None for all). Result: list of Path. Raises NotebookError.
+    """
+    everything = sorted(READING.glob("[0-9A-Z]*_*.ipynb"))
+    if number is None:
+        return everything
+    found = [path for path in everything if path.name.split("_")[0] == number.upper().zfill(len("00"))]
+    found = found or [path for path in everything if path.name.split("_")[0] == number.upper()]
+    if not found:
+        known = ", ".join(path.name.split("_")[0] for path in everything)
+        raise NotebookError(f"There is no notebook {number}; there are {known}.")
+    return found
+
+
+def learner_copy(path):
+    """Return what a learner gets of a notebook: the same cells, no outputs. Result: bytes."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return (nbformat.writes(notebook) + "\n").encode()
+
+
+def derive():
+    """Make or renew the copies in work/; one that the learner has changed is left alone.
+
+    Result: list of str, a line for what was renewed or left behind.
+    """
+    WORK.mkdir(exist_ok=True)
+    if (READING / "images").is_dir():
+        shutil.copytree(READING / "images", WORK / "images", dirs_exist_ok=True)
+    known, lines = _known(), []
+    for path in find(None):
+        copy, content = WORK / path.name, learner_copy(path)
+        if not copy.exists():
+            _write(copy, content)
+        elif _digest(copy.read_bytes()) == known.get(path.name):
+            if copy.read_bytes() != content:
+                _write(copy, content)
+                lines.append(f"work/{path.name} is renewed: the course has a new version of it.")
+        elif known.get(path.name + " source") != _digest(content):
+            lines.append(
+                f"work/{path.name} is yours and stays; the course has a new version of it"
+                f" (python3 -m lab reset {path.name.split('_')[0]})."
+            )
+            continue
+        else:
+            continue
+        known[path.name] = known[path.name + " source"] = _digest(content)
+    _remember(known)
+    return lines
+
+
+def fresh_copy(number):
+    """Replace a learner's copy by a fresh one and keep the old beside it. Result: str, what was done."""
+    (path,) = find(number)
+    copy, kept = WORK / path.name, None
+    WORK.mkdir(exist_ok=True)
+    if copy.exists():
+        kept = copy.with_name(f"{path.stem}.{time.strftime('%Y-%m-%d_%H%M%S')}.ipynb")
+        copy.replace(kept)
+    content = learner_copy(path)
+    _write(copy, content)
+    _remember(_known() | {path.name: _digest(content), path.name + " source": _digest(content)})
+    return f"work/{path.name} is fresh." + (f" Yours is kept as work/{kept.name}." if kept else "")
+
+
+def _write(path, content):
+    draft = path.with_suffix(".new")
+    draft.write_bytes(content)
+    draft.replace(path)
+
+
+def _digest(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def _known():
+    try:
+        return json.loads((settings.state_dir / "work.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _remember(known):
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write(settings.state_dir / "work.json", json.dumps(known, indent=1).encode())

@@ -1,0 +1,39 @@
+"""Shared by all tests. They run inside the gate's environment only, so that none can reach a learner's server."""
+
+import os
+import shutil
+
+import pytest
+
+from helpers.settings import settings
+
+if not os.environ.get("COURSE_GATE"):
+    pytest.exit("Run the tests by: python3 -m lab test (pytest alone has no servers).", returncode=2)
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Path of a headless browser. Learners without it see these tests skipped; CI must not skip them."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not path and os.environ.get("CI"):
+        pytest.fail("CI has no chromium: .ci/run installs it")
+    return path or pytest.skip("no chromium on this machine")
+
+
+@pytest.fixture
+def other_settings(monkeypatch):
+    """Return a function that sets variables in this process's settings for one test."""
+
+    def change(**values):
+        for name, value in values.items():
+            monkeypatch.setitem(settings._values, name, str(value))
+        settings.__dict__.pop("api_key", None)
+        return settings
+
+    yield change
+    settings.__dict__.pop("api_key", None)
