@@ -66,11 +66,14 @@ def check_machine():
 
 def make_venv():
     """Create `.venv` and install the packages. An interrupted run leaves a stamp that says "unfinished"."""
-    if os.path.exists(VENV) and stamp() is None and os.listdir(VENV):
+    os.makedirs(VENV, exist_ok=True)
+    old = set(os.listdir(VENV)) - {os.path.basename(STAMP), os.path.basename(STAMP) + ".new"}
+    if old and stamp() is None:
         fail("%s is there and was not made by the lab. Move it away, then run this again." % VENV)
-    shutil.rmtree(VENV, ignore_errors=True)
-    os.makedirs(VENV)
-    write_stamp({"unfinished": True})
+    write_stamp({"unfinished": True})  # before the rest goes: what a kill leaves of it must still be known as ours
+    for name in old:
+        path = os.path.join(VENV, name)
+        shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.remove(path)
     started = time.time()
     print("Making .venv (once; about a minute, 600 MB) ...", flush=True)
     try:
@@ -82,7 +85,11 @@ def make_venv():
             "this Python cannot make virtual environments. On Debian and Ubuntu: sudo apt install python%d.%d-venv"
             % sys.version_info[:2]
         )
-    venv.create(VENV, with_pip=True)
+    try:
+        venv.create(VENV, with_pip=True)
+    except subprocess.CalledProcessError as error:
+        lines = error.output.decode(errors="replace").strip().split("\n")
+        fail("pip could not be put into .venv: %s" % ([line for line in lines if "ERROR:" in line] + lines[-1:])[0])
     install()
     site = subprocess.check_output([PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
     with open(os.path.join(site.decode().strip(), "course.pth"), "w") as file:
@@ -145,9 +152,12 @@ def ensure_venv():
 def main():
     """Run the command line inside `.venv`."""
     if os.path.realpath(sys.prefix) == os.path.realpath(VENV) and is_finished():
-        from lab.cli import main as command_line
+        try:
+            from lab.cli import main as command_line
 
-        command_line()
+            command_line()
+        except KeyboardInterrupt:  # while modules are still being imported
+            fail("stopped.")
         return
     check_machine()
     try:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -37,3 +38,25 @@ def other_settings(monkeypatch):
 
     yield change
     settings.__dict__.pop("api_key", None)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Return a function that mounts a file system of some size (str, as "2m") and returns its folder and a function
+    that makes it read-only. chmod would not do: it does not stop root."""
+    mounted = []
+
+    def mount(size):
+        folder = tmp_path / f"disk{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("mount is not permitted here")
+        mounted.append(folder)
+        return folder, lambda: subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from helpers.settings import settings
-from lab.models import requests
+from lab.models import incoming
 from lab.models.extractive import answer
 from lab.models.memory import Memory
 
@@ -124,12 +124,12 @@ class Models:
     async def embed(self, request):
         """POST /api/embed: vectors of texts, in their order."""
         started = time.monotonic()
-        body = await requests.read(request)
+        body = await incoming.read(request)
         model, wait = find(body, EMBEDDER, "embeddings")
-        texts = requests.texts(body)
+        texts = incoming.texts(body)
         if body.get("dimensions") not in (None, DIMENSIONS):
             raise HTTPException(400, f'"{model}" makes vectors of {DIMENSIONS} dimensions only')
-        if not requests.field(body, "truncate", bool, True) and await self._run(self._embedder.is_too_long, texts):
+        if not incoming.field(body, "truncate", bool, True) and await self._run(self._embedder.is_too_long, texts):
             raise HTTPException(400, "the input length exceeds the context length of 256 tokens")
         if wait is None:
             vectors = await self._vectors(texts)
@@ -145,9 +145,9 @@ class Models:
     async def generate(self, request):
         """POST /api/generate: an answer made of quotes, whole or (as Ollama does unless told not to) in pieces."""
         started = time.monotonic()
-        body = await requests.read(request)
+        body = await incoming.read(request)
         model, _ = find(body, READER, "generate")
-        prompt, stream = requests.field(body, "prompt", str, ""), requests.field(body, "stream", bool, True)
+        prompt, stream = incoming.field(body, "prompt", str, ""), incoming.field(body, "stream", bool, True)
         text = await self._run(answer, prompt, self._embedder.embed)
         common = {"model": model, "created_at": datetime.now(UTC).isoformat()}
         end = common | {"done": True, "done_reason": "stop", "total_duration": _nanoseconds(started)}
@@ -164,7 +164,7 @@ def find(body, wanted, ability):
     Arguments: wanted (str: the model that can do it), ability (str, for the message).
     Raises HTTPException 404: there is no such model; 400: it is the other one, or waits too long.
     """
-    model = requests.field(body, "model", str)
+    model = incoming.field(body, "model", str)
     name = model.removesuffix(":latest")
     waiting = WAITING.fullmatch(name)
     known = EMBEDDER if waiting else name

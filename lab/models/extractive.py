@@ -78,5 +78,5 @@ def _chosen(task, sentences, embed, overview):
 
 def _in_context(sentence, task):
     # A sentence seldom names its film; where the question does, its title belongs to what is compared.
-    named = sentence.title and sentence.title.lower() in task.lower()
+    named = sentence.title and re.search(rf"(?<!\w){re.escape(sentence.title)}(?!\w)", task, re.IGNORECASE)
     return f"{sentence.title}. {sentence.text}" if named else sentence.text
