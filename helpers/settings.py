@@ -43,7 +43,8 @@ class Settings:
     """The course's settings.
 
     Arguments: environ (mapping of str to str, the environment), env_file (Path or None).
-    An empty value counts as not set. Raises SettingsError, here for `.env`, later for a value of the wrong type.
+    An empty value counts as not set. Raises SettingsError when a setting is first read, so that importing this module
+    never fails.
     """
 
     weaviate_version = "1.39.3"
@@ -52,8 +53,12 @@ class Settings:
     offline_generator = "extractive"
 
     def __init__(self, environ, env_file=None):
-        self._values = read_env_file(env_file) if env_file else {}
-        self._values.update({name: value for name, value in environ.items() if value})
+        self._environ, self._env_file = dict(environ), env_file
+
+    @cached_property
+    def _values(self):
+        from_file = read_env_file(self._env_file) if self._env_file else {}
+        return from_file | {name: value for name, value in self._environ.items() if value}
 
     def get(self, name, default=None):
         """Return a setting as text, or the default."""
@@ -61,19 +66,19 @@ class Settings:
 
     def _port(self, name, default):
         value = self.get(name, default)
-        if not str(value).isdigit() or not 0 < int(value) < 65536:
+        if not str(value).isdecimal() or not 0 < int(value) < 65536:
             raise SettingsError(f"{name} must be a port from 1 to 65535, not {value!r}.")
         return int(value)
 
     @property
     def state_dir(self):
         """Path: records, keys, logs and data of the servers that the lab starts."""
-        return Path(self.get("COURSE_STATE_DIR", REPOSITORY / ".lab"))
+        return REPOSITORY / self.get("COURSE_STATE_DIR", ".lab")
 
     @property
     def cache_dir(self):
         """Path: what was fetched once for this user (model weights)."""
-        return Path(self.get("COURSE_CACHE_DIR", platformdirs.user_cache_path("weaviate-async-course")))
+        return REPOSITORY / self.get("COURSE_CACHE_DIR", platformdirs.user_cache_path("weaviate-async-course"))
 
     @property
     def binary_path(self):

@@ -17,6 +17,14 @@ PYTHON = os.path.join(VENV, "bin", "python")
 REQUIREMENTS = os.path.join(ROOT, "requirements.txt")
 STAMP = os.path.join(VENV, "course.json")
 OLDEST, NEWEST = (3, 11), (3, 14)
+CONFIGURATION = {
+    # an error in a cell is one line, not seventy
+    os.path.join("etc", "ipython", "ipython_config.py"): 'c.InteractiveShell.xmode = "Minimal"\n',
+    # JupyterLab asks the network for nothing, and the learner no question
+    os.path.join("share", "jupyter", "lab", "settings", "overrides.json"): json.dumps(
+        {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+    ),
+}
 
 
 def fail(text):
@@ -94,10 +102,6 @@ def make_venv():
     site = subprocess.check_output([PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
     with open(os.path.join(site.decode().strip(), "course.pth"), "w") as file:
         file.write(ROOT + "\n")
-    configuration = os.path.join(VENV, "etc", "ipython")
-    os.makedirs(configuration, exist_ok=True)
-    with open(os.path.join(configuration, "ipython_config.py"), "w") as file:
-        file.write('c.InteractiveShell.xmode = "Minimal"\n')
     write_stamp(wanted())
     print("The packages are in .venv (%d s)." % (time.time() - started), flush=True)
 
@@ -133,6 +137,20 @@ def install():
         fail("pip could not install the packages: %s" % (errors[0] if errors else last))
 
 
+def configure():
+    """Write the settings of IPython and JupyterLab into `.venv`, where they are missing or not today's."""
+    for place, content in CONFIGURATION.items():
+        path = os.path.join(VENV, place)
+        try:
+            with open(path) as file:
+                if file.read() == content:
+                    continue
+        except OSError:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            file.write(content)
+
+
 def ensure_venv():
     """Make `.venv` unless it is finished; two at once: the second waits for the first."""
     if is_finished():
@@ -162,6 +180,7 @@ def main():
     check_machine()
     try:
         ensure_venv()
+        configure()
     except KeyboardInterrupt:
         fail("stopped. What was not finished is made again next time.")
     except OSError as error:

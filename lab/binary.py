@@ -33,11 +33,14 @@ QUIET_LIMIT = 30  # seconds without a byte, after which a download is given up
 
 # What the client does before it starts its embedded server (weaviate/embedded.py), and nothing else.
 DOWNLOAD = """
-import sys
+import sys, tarfile, zipfile, zlib
 from weaviate.embedded import EmbeddedOptions, EmbeddedV4
 folder, version = sys.argv[1:]
 options = EmbeddedOptions(binary_path=folder, persistence_data_path=folder + "/data", version=version)
-EmbeddedV4(options).ensure_weaviate_binary_exists()
+try:
+    EmbeddedV4(options).ensure_weaviate_binary_exists()
+except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, KeyError):
+    sys.exit("what came is not the archive of Weaviate, or only a part of it")
 """
 
 

@@ -1,6 +1,7 @@
 """The command line: `python3 -m lab --help`."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -62,10 +63,9 @@ def open_course(no_browser, port):
     for line in notebooks.derive():
         say(line)
     command = [sys.executable, "-m", "jupyterlab", "work/00_start_here.ipynb", "--ip=127.0.0.1", f"--port={port}"]
-    command += [f"--ServerApp.root_dir={notebooks.ROOT}", "--LabApp.news_url=None", "--Application.log_level=WARN"]
-    command += ["--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate"]
+    command += [f"--ServerApp.root_dir={notebooks.ROOT}", "--Application.log_level=WARN"]
     command += ["--no-browser"] if no_browser else []
-    command += ["--allow-root"] if hasattr(sys, "getuid") else []
+    command += ["--allow-root"] if os.geteuid() == 0 else []
     jupyter = subprocess.Popen(command, cwd=notebooks.ROOT)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is JupyterLab's; it asks before it stops
     signal.signal(signal.SIGTERM, lambda *_: jupyter.terminate())

@@ -52,7 +52,7 @@ def disk():
     """Is there room for data?"""
     free = shutil.disk_usage(REPOSITORY).free
     if free < ENOUGH_DISK:
-        yield Finding(f"only {free / 1e9:.1f} GB of disk are free", f"free some: the course needs {ENOUGH_DISK / 1e9:.0f}")
+        yield Finding(f"only {free / 1e9:.1f} GB of disk are free", f"free some: the course needs {ENOUGH_DISK / 1e9:.0f} GB")
 
 
 def proxy():
@@ -124,8 +124,7 @@ def keys():
     try:
         providers.headers()
     except ProviderError as error:
-        what, _, cure = str(error).partition(": ")
-        yield Finding(what, cure)
+        yield Finding(*re.split("[:;] ", str(error), maxsplit=1))
 
 
 def server_version():
@@ -133,7 +132,7 @@ def server_version():
     if settings.is_external:
         try:
             external.check()
-        except ServerError as error:
+        except (ServerError, ProviderError) as error:
             yield Finding(str(error), "see .env.example")
 
 
@@ -195,9 +194,9 @@ async def _round_trip(steps):
             query="medicine", limit=1, grouped_task="What does the doctor listen to?"
         )
         assert answer.generative and answer.generative.text, "the answer is empty"
+        steps.append("delete the collection")
     finally:
         if client.is_connected():
-            steps.append("delete the collection")
             await client.collections.delete(COLLECTION)
         await client.close()
 

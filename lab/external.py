@@ -30,9 +30,10 @@ def check():
     try:
         meta = answer.json()
         version, modules = meta["version"], meta.get("modules") or {}
-    except (ValueError, KeyError, TypeError) as error:
+        numbers = _numbers(version)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ServerError(f"What answers at {place['host']}:{place['port']} is not Weaviate.") from error
-    if _numbers(version) < _numbers(settings.oldest_weaviate):
+    if numbers < _numbers(settings.oldest_weaviate):
         raise ServerError(
             f"Weaviate at {place['host']} is version {version}; the course needs {settings.oldest_weaviate} or newer."
         )

@@ -15,7 +15,7 @@ HEADING = re.compile(r"^(#+) +(.+)$", re.MULTILINE)
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)[^)]*\)")
 KEY = re.compile(r"sk-[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}|/home/\w+|/root/")
 FIXED = {"Set-up", "The map", "When you are stuck", "What you can now do", "Clean-up"}
-IDEAS, WORDS, LONGEST, MEDIAN, NINE_IN_TEN = 10, 1500, 15, 3, 9
+IDEAS, WORDS, LONGEST, WIDEST, MEDIAN, NINE_IN_TEN = 10, 1500, 15, 105, 3, 9
 
 
 def report():
@@ -61,6 +61,8 @@ def _length(code, prose, path):
     for cell in code:
         if _lines(cell) > LONGEST:
             yield f"cell {cell.id}: {_lines(cell)} lines of code: split it (at most {LONGEST})"
+        if (width := max(map(len, cell.source.splitlines()), default=0)) > WIDEST:
+            yield f"cell {cell.id}: a line of {width} characters is cut off on the page: break it (at most {WIDEST})"
     if sizes and statistics.median(sizes) > MEDIAN:
         yield f"the median cell has {statistics.median(sizes):.0f} lines: split the long ones (at most {MEDIAN})"
     if sizes and sizes[int(len(sizes) * 0.9)] > NINE_IN_TEN:

@@ -53,21 +53,20 @@ def derive():
     known, lines = _known(), []
     for path in find(None):
         copy, content = WORK / path.name, learner_copy(path)
+        newest, made_from = _digest(content), known.get(path.name)
         if not copy.exists():
             _write(copy, content)
-        elif _digest(copy.read_bytes()) == known.get(path.name):
-            if copy.read_bytes() != content:
-                _write(copy, content)
-                lines.append(f"work/{path.name} is renewed: the course has a new version of it.")
-        elif known.get(path.name + " source") != _digest(content):
+        elif made_from == newest or _digest(copy.read_bytes()) == newest:
+            pass
+        elif _digest(copy.read_bytes()) == made_from:
+            _write(copy, content)
+            lines.append(f"work/{path.name} is renewed: the course has a new version of it.")
+        else:
             lines.append(
                 f"work/{path.name} is yours and stays; the course has a new version of it"
                 f" (python3 -m lab reset {path.name.split('_')[0]})."
             )
-            continue
-        else:
-            continue
-        known[path.name] = known[path.name + " source"] = _digest(content)
+        known[path.name] = newest if _digest(copy.read_bytes()) == newest else made_from
     _remember(known)
     return lines
 
@@ -79,10 +78,12 @@ def fresh_copy(number):
     WORK.mkdir(exist_ok=True)
     if copy.exists():
         kept = copy.with_name(f"{path.stem}.{time.strftime('%Y-%m-%d_%H%M%S')}.ipynb")
+        while kept.exists():  # two resets within one second
+            kept = kept.with_stem(kept.stem + "_")
         copy.replace(kept)
     content = learner_copy(path)
     _write(copy, content)
-    _remember(_known() | {path.name: _digest(content), path.name + " source": _digest(content)})
+    _remember(_known() | {path.name: _digest(content)})
     return f"work/{path.name} is fresh." + (f" Yours is kept as work/{kept.name}." if kept else "")
 
 
@@ -93,7 +94,13 @@ def _write(path, content):
 
 
 def _digest(content):
-    return hashlib.sha256(content).hexdigest()
+    # What a learner can have changed. JupyterLab alters the metadata of whatever it opens.
+    try:
+        cells = nbformat.reads(content.decode(), as_version=4).cells
+    except (ValueError, AttributeError, nbformat.reader.NotJSONError):
+        return "not a notebook"
+    state = [(cell.cell_type, cell.source, cell.get("outputs")) for cell in cells]
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 
 
 def _known():

@@ -49,6 +49,10 @@ def up():
             binary.get()
         if own_models():
             weights.fetch(say)
+        elif settings.provider == "offline" and not asyncio.run(models_answer()):
+            raise ServerError(
+                f"No offline models answer at {settings.models_url}: start them, or mend COURSE_MODELS_URL in .env."
+            )
         asyncio.run(_start_both())
 
 

@@ -1,8 +1,10 @@
 """Shared by all tests. They run inside the gate's environment only, so that none can reach a learner's server."""
 
+import http.server
 import os
 import shutil
 import subprocess
+import threading
 
 import pytest
 
@@ -60,3 +62,33 @@ def small_disk(tmp_path):
     yield mount
     for folder in mounted:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def web():
+    """Return a function that starts a web server on a free port of 127.0.0.1 until the test ends.
+
+    It takes a function that is called with each GET, an http.server.BaseHTTPRequestHandler; what it returns has
+    `server_port` and `asked`, the paths so far.
+    """
+    running = []
+
+    def serve(answer):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.server.asked.append(self.path)
+                answer(self)
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.asked = []
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        running.append(server)
+        return server
+
+    yield serve
+    for server in running:
+        server.shutdown()
+        server.server_close()

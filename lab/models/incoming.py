@@ -3,8 +3,10 @@
 import json
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 MOST_BYTES = 1_000_000
+MOST_BYTES_PASSED_OVER = 16_000_000  # most clients read no answer before they have sent all they have
 MOST_INPUTS = 64
 NAMES = {str: "string", bool: "boolean"}
 
@@ -13,13 +15,20 @@ async def read(request):
     """Return the JSON object in the body of a starlette Request as a dict.
 
     Content-Type is not looked at: Weaviate sends none. Raises HTTPException 413 (more than 1 MB, also when the length
-    is not told beforehand) or 400 (not a JSON object).
+    is not told beforehand) or 400 (not a JSON object, or not sent to its end).
     """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise HTTPException(413, f"the body is larger than {MOST_BYTES:,} bytes", {"Connection": "close"})
+    body, size = bytearray(), 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size <= MOST_BYTES:
+                body += chunk
+            if size > MOST_BYTES_PASSED_OVER:
+                break
+    except ClientDisconnect as error:
+        raise HTTPException(400, "the body was not sent to its end") from error
+    if size > MOST_BYTES:
+        raise HTTPException(413, f"the body is larger than {MOST_BYTES:,} bytes")
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:
