@@ -62,8 +62,9 @@ def open_course(no_browser, port):
     services.up()
     for line in notebooks.derive():
         say(line)
-    command = [sys.executable, "-m", "jupyterlab", "work/00_start_here.ipynb", "--ip=127.0.0.1", f"--port={port}"]
+    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--port={port}"]
     command += [f"--ServerApp.root_dir={notebooks.ROOT}", "--Application.log_level=WARN"]
+    command += ["--LabApp.default_url=/lab/tree/work/00_start_here.ipynb"]  # so that the printed address leads there too
     command += ["--no-browser"] if no_browser else []
     command += ["--allow-root"] if os.geteuid() == 0 else []
     jupyter = subprocess.Popen(command, cwd=notebooks.ROOT)
@@ -93,7 +94,8 @@ def down():
 @lab.command(epilog=EXAMPLE + "reset 02")
 @NUMBER
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def reset(number, yes):
+@click.option("--progress", is_flag=True, help="Forget which exercises are done, and nothing else.")
+def reset(number, yes, progress):
     """With a number: a fresh copy of that notebook in work/, the old one kept beside it. Without: drop all data
     of the learner's Weaviate."""
     from helpers.settings import settings
@@ -101,6 +103,11 @@ def reset(number, yes):
 
     if number:
         say(notebooks.fresh_copy(number))
+        return
+    if progress:
+        from helpers.progress import forget
+
+        say(f"Forgotten: {forget()} exercises that were done.")
         return
     if settings.is_external:
         raise click.ClickException("WEAVIATE_HOST names a server that is not the lab's; reset does not touch it.")
