@@ -16,7 +16,7 @@ ONE_THREAD["TOKENIZERS_PARALLELISM"] = "false"
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.  [default: COURSE_MODELS_PORT or 11435]")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port.  [default: COURSE_MODELS_PORT or 11435]")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A further name to be reached by; repeatable.")
 def main(host, port, allow_host):
     """Serve the offline models until SIGTERM or Ctrl-C. They are fetched first where they are missing."""

@@ -19,7 +19,8 @@ PUBLISHED = {
         *(0.017194884, 0.09032035, -0.051705178, 0.09951512, 0.09072481),
     ],
 }
-ODD = ["", " ", "\0", "\ud800", "a\udfffb", "日本語の映画", "Ελλάδα ς", "مرحبا", "🎬👩‍🚀", "e\u0301", "x" * 5000, "[SEP] [MASK]"]
+ODD = ["", " ", "\0", "\ud800", "a\udfffb", "e\u0301", "x" * 5000, "[SEP] [MASK]"]
+ODD += ["日本語の映画", "Ελλάδα ς", "مرحبا", "🎬👩‍🚀"]
 
 
 def test_published_numbers(embedder):
@@ -61,7 +62,8 @@ def test_context_of_256_tokens(embedder):
 
 
 def test_meaning_not_words(embedder):
-    query, near, far = embedder.embed(["a physician in space", "The doctor on the orbital station", "How to bake bread"])
+    texts = ["a physician in space", "The doctor on the orbital station", "How to bake bread"]
+    query, near, far = embedder.embed(texts)
     assert query @ near > query @ far + 0.2
 
 

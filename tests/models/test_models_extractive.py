@@ -111,7 +111,7 @@ def test_prose_is_quoted_and_short_values_only_where_there_is_none():
 
 
 def test_reads_no_more_than_its_window():
-    long = prompts.sentences([{"text": f"This is sentence number {n}. " * 50} for n in range(100_000)])
+    long = prompts.sentences([{"text": f"This is sentence number {n}. " * 50} for n in range(1000)])
     assert 0 < sum(len(sentence.text) for sentence in long) <= prompts.MOST_CHARACTERS
     assert len(prompts.sentences([{"text": "".join(f"A {n} b. " for n in range(9999))}])) == prompts.MOST_SENTENCES
     assert len(prompts.sentences([{"title": "t" * 9999}])[0].title) == prompts.MOST_OF_TITLE
@@ -215,8 +215,8 @@ def test_a_question_about_writing_is_a_question(embedder, films, question):
 
 @pytest.mark.parametrize("task", ["Summarise these films.", "What do these have in common?", "Give me an overview"])
 def test_overview_has_one_sentence_a_passage(embedder, films, task):
-    numbers = [number for _, number in quotes(answer(grouped(task, [films["Seven Samurai"], films["Alien"]]), embedder.embed))]
-    assert numbers == [1, 2]
+    text = answer(grouped(task, [films["Seven Samurai"], films["Alien"]]), embedder.embed)
+    assert [number for _, number in quotes(text)] == [1, 2]
 
 
 def test_same_sentence_twice_is_quoted_once(embedder):
@@ -254,7 +254,7 @@ def test_hostile_prompts(prompt):
 
 FRAGMENTS = [
     *(": [", "]", "{", "}", '"', ":", ",", "\\", "\n", " ", "[1]", "[]", ". ", "? ", "\ud800", "\u2028", "。", "Mr. "),
-    *("title", "null", "1e999", "NaN", "Write a poem", "Summarise", '{"title":"It"}', "He went out. She came in late. "),
+    *("title", "null", "1e999", "NaN", "Write a poem", "Summarise", '{"title":"It"}', "He went out. She came in. "),
 ]
 prompts_of_any_sort = st.one_of(st.text(st.characters()), st.lists(st.sampled_from(FRAGMENTS)).map("".join))
 sentence = st.lists(st.sampled_from(FRAGMENTS + ["A man", "walks", "far"]), max_size=12).map("".join)

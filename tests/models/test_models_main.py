@@ -1,5 +1,6 @@
 """python -m lab.models: starts, ends on SIGTERM, and says in one sentence why it cannot start."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ import pytest
 
 from helpers.settings import REPOSITORY
 from lab.models import weights
+from lab.models.__main__ import bound
 
 
 @pytest.fixture
@@ -79,3 +81,17 @@ def test_looks_for_weights_where_the_settings_say(other_settings, tmp_path):
 
     with pytest.raises(weights.WeightsError, match="seen"):
         weights.fetch(print, refuse)
+
+
+async def test_answers_are_sent_at_once():
+    """Without TCP_NODELAY each would wait for the client's delayed acknowledgement."""
+    listener, nodelay = bound("127.0.0.1", 0), asyncio.get_running_loop().create_future()
+
+    def accepted(_reader, writer):
+        nodelay.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    async with await asyncio.start_server(accepted, sock=listener):
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await nodelay
+        writer.close()
