@@ -119,7 +119,8 @@ async def _verdict(found, answer):
 
 def _where(error):
     """Say what the learner's code raised, and in which of their lines."""
-    first = (str(error).strip() or "no message").splitlines()[0][:200]
+    lines = (str(error).strip() or "no message").splitlines()
+    first = " ".join(lines[:2] if lines[0].startswith("1 validation error") else lines[:1])[:200]
     told = f"it raised {type(error).__name__}: {first}"
     theirs, trace = None, error.__traceback__
     while trace:
@@ -135,6 +136,8 @@ def _known_mistake(error):
         return "A coroutine has no results: an await is missing before the call."
     if isinstance(error, TypeError) and "in 'await' expression" in str(error):
         return "What you await there is no coroutine: that call is not to be awaited."
+    if isinstance(error, TypeError) and "object is not callable" in str(error):
+        return "Give the check your function itself; it makes the call."
     if isinstance(error, TypeError) and "positional argument" in str(error):
         return "The check calls your function with the arguments that the stub has: keep them."
     return ""

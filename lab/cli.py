@@ -13,6 +13,9 @@ from helpers.settings import SettingsError
 from lab.console import say
 
 
+STOPPED = "lab: stopped; nothing half-made was left."
+
+
 @contextlib.contextmanager
 def told():
     """Turn the errors that we know into one sentence on stderr and exit code 1, without a traceback."""
@@ -26,8 +29,9 @@ def told():
         yield
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
-    except click.Abort:
-        sys.exit("lab: nothing was done.")
+    except click.Abort as stopped:  # click's own name for Ctrl-C, too
+        interrupted = isinstance(stopped.__cause__, KeyboardInterrupt)
+        sys.exit(STOPPED if interrupted else "lab: nothing was done.")
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -36,7 +40,7 @@ def told():
     except filelock.Timeout:
         sys.exit("lab: another lab is at work in this folder; try again when it is done.")
     except KeyboardInterrupt:
-        sys.exit("lab: stopped; nothing half-made was left.")
+        sys.exit(STOPPED)
     except OSError as error:
         sys.exit(f"lab: {error.filename or 'a file'}: {error.strerror or error}.")
 
@@ -64,7 +68,7 @@ def open_course(no_browser, port):
         say(line)
     command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--port={port}"]
     command += [f"--ServerApp.root_dir={notebooks.ROOT}", "--Application.log_level=WARN"]
-    command += ["--LabApp.default_url=/lab/tree/work/00_start_here.ipynb"]  # so that the printed address leads there too
+    command += ["--LabApp.default_url=/lab/tree/work/00_start_here.ipynb"]  # the printed address leads there too
     command += ["--no-browser"] if no_browser else []
     command += ["--allow-root"] if os.geteuid() == 0 else []
     jupyter = subprocess.Popen(command, cwd=notebooks.ROOT)

@@ -52,7 +52,8 @@ def disk():
     """Is there room for data?"""
     free = shutil.disk_usage(REPOSITORY).free
     if free < ENOUGH_DISK:
-        yield Finding(f"only {free / 1e9:.1f} GB of disk are free", f"free some: the course needs {ENOUGH_DISK / 1e9:.0f} GB")
+        cure = f"free some: the course needs {ENOUGH_DISK / 1e9:.0f} GB"
+        yield Finding(f"only {free / 1e9:.1f} GB of disk are free", cure)
 
 
 def proxy():

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import filelock
@@ -43,7 +44,8 @@ OWN = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
 }
 PYTEST = [
-    *("-c", "tests/pytest.ini", "--rootdir=.", "-p", "no:cacheprovider", "--durations=15", "--durations-min=1"),
+    *("-c", "tests/pytest.ini", "--rootdir=.", "-p", "no:cacheprovider", "-p", "lab.strict"),
+    *("--ignore=tests/fixtures", "--durations=15", "--durations-min=1"),
     *("--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/nbval_sanitize.cfg"),
     *("--nbval-cell-timeout", "60", "--nbval-kernel-startup-timeout", "60"),
 ]
@@ -96,6 +98,8 @@ def _clear():
 @click.group()
 def main():
     """Actions inside the gate's environment."""
+    if not os.environ.get("COURSE_GATE"):  # or they would reach the learner's servers, and drop their data
+        raise click.ClickException("Not the gate's environment. Run the gate by: python3 -m lab test")
 
 
 @main.command()
@@ -105,13 +109,41 @@ def test(number, thorough):
     """Run the tests and the notebooks."""
     paths = [str(path) for path in notebooks.find(number)]
     tests = ["tests/test_lint.py"] if number else ["tests"]
-    marks = [] if thorough else ["-m", "not thorough"]
+    quick = ("-m", "not thorough")
+    if thorough:
+        stages = {
+            "the suite": lambda: pytest(*tests, *paths),
+            "the suite again, on the same server, notebooks in reverse": lambda: pytest(*quick, *paths[::-1], *tests),
+            "every cell twice in a row": lambda: run_twice(paths),
+        }
+    else:
+        stages = {"the suite": lambda: pytest(*quick, *tests, *paths)}
     with servers():
-        code = pytest(*marks, *tests, *paths)
-        if thorough and not code:
-            say("Again, in reverse order, on the same server:")
-            code = pytest("-p", "no:randomly", *reversed(paths))
+        code = 0
+        for name, act in stages.items():
+            say(f"Stage: {name}")
+            failed = act()
+            code = code or failed
     sys.exit(code)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+def twice(paths):
+    """Run every cell of notebooks twice in a row, on servers that are up."""
+    sys.exit(run_twice(paths))
+
+
+def run_twice(paths):
+    """Run every cell of each notebook twice and print what fails. Result: int, 1 if anything does."""
+    from lab.twice import twice
+
+    findings = [finding for path in paths for finding in twice(Path(path))]
+    for finding in findings:
+        say(finding)
+    if not findings:
+        say(f"{len(paths)} notebooks: every cell can be run twice.")
+    return int(bool(findings))
 
 
 def pytest(*arguments):

@@ -5,8 +5,6 @@ import json
 import shutil
 import time
 
-import nbformat
-
 from helpers.settings import REPOSITORY as ROOT
 from helpers.settings import settings
 
@@ -35,6 +33,8 @@ def find(number):
 
 def learner_copy(path):
     """Return what a learner gets of a notebook: the same cells, no outputs. Result: bytes."""
+    import nbformat  # takes a second, which `up` and `down` can do without
+
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -94,6 +94,8 @@ def _write(path, content):
 
 
 def _digest(content):
+    import nbformat
+
     # What a learner can have changed. JupyterLab alters the metadata of whatever it opens.
     try:
         cells = nbformat.reads(content.decode(), as_version=4).cells

@@ -1,14 +1,16 @@
 """Shared by all tests. They run inside the gate's environment only, so that none can reach a learner's server."""
 
 import http.server
+import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 
 import pytest
 
-from helpers.settings import settings
+from helpers.settings import REPOSITORY, settings
 
 if not os.environ.get("COURSE_GATE"):
     pytest.exit("Run the tests by: python3 -m lab test (pytest alone has no servers).", returncode=2)
@@ -92,3 +94,50 @@ def web():
     for server in running:
         server.shutdown()
         server.server_close()
+
+
+class OwnLab:
+    """The command line as a learner uses it, without a terminal, and with servers that meet nobody else's.
+
+    Arguments: folder (Path, for its state and its `.env`).
+    """
+
+    ports = {"WEAVIATE_PORT": "38080", "WEAVIATE_GRPC_PORT": "35051", "COURSE_MODELS_PORT": "31436"}
+    command = (sys.executable, "-m", "lab")
+
+    def __init__(self, folder):
+        self.state, self.env_file = folder / "state", folder / ".env"
+        places = {"COURSE_STATE_DIR": str(self.state), "COURSE_ENV_FILE": str(self.env_file)}
+        self.env = os.environ | self.ports | places | {"TERM": "xterm-256color"}
+        self.env.pop("NO_COLOR", None)  # that there are no colours is to be seen without it
+
+    def begin(self, *arguments, **env):
+        """Start a command in a process group of its own. Result: Popen."""
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        command, env = [*self.command, *arguments], self.env | env
+        return subprocess.Popen(command, cwd=REPOSITORY, env=env, text=True, start_new_session=True, **pipes)
+
+    def end(self, process, answer=""):
+        """Give a command its answer and wait for it. Result: its exit code, stdout and stderr."""
+        out, err = process.communicate(answer, timeout=100)
+        assert "Traceback" not in out + err and "\x1b" not in out + err, out + err
+        return process.returncode, out, err.strip()
+
+    def run(self, *arguments, answer="", **env):
+        """Run a command to its end. Result: as `end`."""
+        return self.end(self.begin(*arguments, **env), answer)
+
+    def records(self):
+        """Return what is recorded as running: dict of name to (pid, start time) of its first process."""
+        records = {path.stem: json.loads(path.read_text()) for path in (self.state / "servers").glob("*.json")}
+        return {name: tuple(record["processes"][0].values()) for name, record in records.items()}
+
+
+@pytest.fixture(scope="session")
+def own_lab(tmp_path_factory):
+    """OwnLab: one for all tests, because a start takes seconds. It may be up or down when a test gets it."""
+    own = OwnLab(tmp_path_factory.mktemp("lab"))
+    yield own
+    own.env_file.unlink(missing_ok=True)
+    code, out, err = own.run("down")
+    assert code == 0, out + err

@@ -102,9 +102,13 @@ def test_from_nothing_to_inside(course):
     site = next((course / ".venv").glob("lib/python*/site-packages"))
     assert (site / "course.pth").read_text() == f"{course}\n"
     assert "Minimal" in (course / ".venv/etc/ipython/ipython_config.py").read_text()
+    news = json.loads((course / ".venv/share/jupyter/lab/settings/overrides.json").read_text())
+    assert news["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
     assert stamp_of(course)["folder"] == str(course)
+    (course / ".venv/etc/ipython/ipython_config.py").write_text("of an older course")
     code, out, err = run(course, None)
     assert code == 0 and "Making" not in out and "inside" in out
+    assert "Minimal" in (course / ".venv/etc/ipython/ipython_config.py").read_text()
 
 
 def test_what_makes_a_venv_unfinished(course, monkeypatch):

@@ -62,7 +62,7 @@ def test_what_it_finds_is_counted_and_printed_with_its_cure(monkeypatch, capsys)
 def test_disk(monkeypatch):
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=1_500_000_000))
     (told,) = findings("disk")
-    assert "only 1.5 GB of disk are free" in told
+    assert told == "only 1.5 GB of disk are free | free some: the course needs 2 GB"
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "https_proxy", "grpc_proxy"])
@@ -79,6 +79,8 @@ def test_proxy(monkeypatch, name, exempt, wrong):
     told = findings("proxy settings")
     assert bool(told) is wrong
     assert not told or f"{name} is set" in told[0] and "export no_proxy=localhost,127.0.0.1" in told[0]
+    monkeypatch.setenv("no_grpc_proxy", "127.0.0.1")
+    assert findings("proxy settings") == []
 
 
 def test_version_of_the_client(monkeypatch):

@@ -1,12 +1,15 @@
 """lab/gate.py: what the gate cannot see, and that there is one at a time. No test starts the gate itself."""
 
+import contextlib
 import os
+from types import SimpleNamespace
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from helpers.settings import Settings
-from lab import gate
+from lab import gate, notebooks
 
 LEARNERS = {
     "COHERE_API_KEY": "secret",
@@ -91,3 +94,66 @@ def test_ctrl_c_is_left_to_the_child(tmp_path, monkeypatch):
 
     monkeypatch.setattr(gate.subprocess, "Popen", Child)
     assert gate.run("test", None) == 2
+
+
+@pytest.fixture
+def stages(monkeypatch):
+    """Stand-ins for the servers, pytest and the second runs. Result: what was called; the codes to be returned."""
+    told = SimpleNamespace(calls=[], codes=[])
+
+    def act(*arguments):
+        told.calls.append(arguments)
+        return told.codes.pop(0)
+
+    monkeypatch.setattr(gate, "servers", contextlib.nullcontext)
+    monkeypatch.setattr(gate, "pytest", act)
+    monkeypatch.setattr(gate, "run_twice", lambda paths: act("twice", *paths))
+    return told
+
+
+def test_the_suite(stages):
+    stages.codes = [3]
+    result = CliRunner().invoke(gate.main, ["test"])
+    paths = [str(path) for path in notebooks.find(None)]
+    assert (result.exit_code, result.output) == (3, "Stage: the suite\n")
+    assert stages.calls == [("-m", "not thorough", "tests", *paths)]
+
+
+def test_thorough_goes_on_after_a_failure_and_keeps_the_first(stages):
+    stages.codes = [0, 3, 1]
+    result = CliRunner().invoke(gate.main, ["test", "--thorough"])
+    paths = [str(path) for path in notebooks.find(None)]
+    assert result.exit_code == 3
+    assert result.output.splitlines() == [
+        "Stage: the suite",
+        "Stage: the suite again, on the same server, notebooks in reverse",
+        "Stage: every cell twice in a row",
+    ]
+    assert stages.calls == [
+        ("tests", *paths),
+        ("-m", "not thorough", *paths[::-1], "tests"),
+        ("twice", *paths),
+    ]
+
+
+def test_one_notebook_comes_with_the_rules_for_all(stages):
+    stages.codes = [0]
+    result = CliRunner().invoke(gate.main, ["test", "2"])
+    assert result.exit_code == 0
+    assert stages.calls == [("-m", "not thorough", "tests/test_lint.py", str(notebooks.find("02")[0]))]
+
+
+def test_no_action_outside_its_environment(stages, monkeypatch):
+    monkeypatch.delenv("COURSE_GATE")
+    for action in (["test"], ["refresh"], ["twice", __file__]):
+        result = CliRunner().invoke(gate.main, action)
+        assert result.exit_code == 1
+        assert "Error: Not the gate's environment. Run the gate by: python3 -m lab test\n" in result.output
+    assert stages.calls == []
+
+
+def test_twice_fails_if_a_notebook_does(monkeypatch, capsys):
+    found = {"a.ipynb": [], "b.ipynb": ["b.ipynb: cell 1: fails"]}
+    monkeypatch.setattr("lab.twice.twice", lambda path: found[path.name])
+    assert gate.run_twice(["a.ipynb", "b.ipynb"]) == 1 and gate.run_twice(["a.ipynb"]) == 0
+    assert capsys.readouterr().out == "b.ipynb: cell 1: fails\n1 notebooks: every cell can be run twice.\n"

@@ -1,10 +1,13 @@
 """Exercises of notebook 00: a search of your own, and a count."""
 
+import inspect
+
 from weaviate.classes.config import Configure
 
 from helpers.check import Done, NotYet, call, exercise
 from helpers.films import load_films
 
+LARGE = 1137
 PHRASES = ("villagers pay fighters to guard their harvest", "a giant monster destroys a city", "a ghost train")
 
 
@@ -40,6 +43,9 @@ async def _why(films, phrase, got, expected):
         return "The list holds objects; their titles are in .properties."
     if got == [film.properties["title"] for film in words.objects]:
         return "Those are the films that contain the words. The question was for the meaning."
+    themes = await films.query.near_text(query=phrase, target_vector="title_themes", limit=3)
+    if got == [film.properties["title"] for film in themes.objects]:
+        return "Is that the vector of the overviews?"
     if sorted(got) == sorted(expected):
         return "The right films in another order: keep the server's, the closest first."
     if got[:3] == expected:
@@ -67,29 +73,32 @@ async def count(answer, client):
     """answer: async (collection) -> int, how many objects the collection holds."""
     films = await load_films(client)
     try:
-        for collection, size in ((films, await films.length()), (await _larger(client), 137)):
+        for collection, size in ((films, await films.length()), (await _larger(client), LARGE)):
             got = await call(answer, collection)
             if got != size or isinstance(got, bool):
                 return NotYet(f"in a collection of {size} it counted {_short(got)}", _miscount(got, size))
     finally:
         await client.collections.delete("StartHereCount")
-    return Done("right for the films, and for a collection three times as large.")
+    return Done(f"right for the films, and for a collection of {LARGE}.")
 
 
 async def _larger(client):
     await client.collections.delete("StartHereCount")
     larger = await client.collections.create("StartHereCount", vector_config=Configure.Vectors.self_provided())
-    await larger.data.insert_many([{"number": number} for number in range(137)])
+    await larger.data.insert_many([{"number": number} for number in range(LARGE)])
     return larger
 
 
 def _miscount(got, size):
     if got is None or got is ...:
         return "Nothing comes back: what does your function return?"
+    if inspect.iscoroutine(got):
+        got.close()
+        return "A coroutine has counted nothing yet: an await is missing."
     if got == 10:
         return "Ten is a page, not the collection: that many come back when you do not say."
-    if size == 137 and got == 100:
+    if size == LARGE and got in (100, 1000):
         return "A limit that was large enough for the films is too small here."
-    if size == 137:
+    if size == LARGE:
         return "Right for the films, wrong for another collection: count the one you are given."
     return ""

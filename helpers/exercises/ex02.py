@@ -1,5 +1,6 @@
 """Exercises of notebook 02: clients built with and without a key, for a cloud cluster, and with one thing wrong."""
 
+import contextlib
 import inspect
 
 import weaviate
@@ -47,7 +48,8 @@ async def make_client(answer, client):
             await made.close()
             return NotYet(f"{saw} it points to {where(made)[0]}", "Take the address and the key of settings.local.")
         if variables.get("COHERE_API_KEY") and headers.get(HEADER) != "secret":
-            return NotYet(f"{saw} the client has no header X-Cohere-Api-Key with that value")
+            why = "The key stands in variables, not in the environment of this process."
+            return NotYet(f"{saw} the client has no header X-Cohere-Api-Key with that value", why)
         if not variables.get("COHERE_API_KEY") and HEADER in headers:
             return NotYet(f"{saw} there is a header all the same", "An empty key is none: a provider would refuse it.")
         connected = made.is_connected()
@@ -74,18 +76,44 @@ async def make_client(answer, client):
 async def cloud_client(answer, client):
     """answer: (host: str, key: str) -> WeaviateAsyncClient of the class, as the cloud helper would build it."""
     for host in ("first.weaviate.cloud", "second.weaviate.cloud"):
-        made = await call(answer, host, "a key")
+        with _noted_helpers() as used:
+            made = await call(answer, host, "a key")
         wrong = not_a_client(made)
         if wrong:
             return NotYet(f"for {host!r} {wrong}")
+        if used:
+            return NotYet(f"it called {used[0]}", "That is the helper. Build WeaviateAsyncClient itself.")
         rest, grpc = where(made)
         if rest != (host, 443, True):
             return NotYet(f"for {host!r} REST goes to {rest}", _address(rest, host))
         if grpc != (f"grpc-{host}", 443, True):
             return NotYet(f"for {host!r} gRPC goes to {grpc}", _address(grpc, f"grpc-{host}"))
         if getattr(made._connection._auth, "api_key", None) != "a key":
-            return NotYet(f"for {host!r} the client carries no key", "The class calls it auth_client_secret.")
+            why = "The class calls it auth_client_secret, and Auth.api_key makes one of a text."
+            return NotYet(f"for {host!r} the client carries no API key", why)
     return Done("REST and gRPC, both encrypted, on two hosts.")
+
+
+@contextlib.contextmanager
+def _noted_helpers():
+    """Note which of the client's helpers are called meanwhile. Yields a list of their names (str)."""
+    names = ("use_async_with_weaviate_cloud", "use_async_with_custom")
+    real, used = {name: getattr(weaviate, name) for name in names}, []
+
+    def noted(name):
+        def helper(*arguments, **more):
+            used.append(name)
+            return real[name](*arguments, **more)
+
+        return helper
+
+    for name in names:
+        setattr(weaviate, name, noted(name))
+    try:
+        yield used
+    finally:
+        for name in names:
+            setattr(weaviate, name, real[name])
 
 
 def _address(place, host):

@@ -25,6 +25,11 @@ async def sorted_by_name(films, phrase):
     return sorted(film.properties["title"] for film in answer.objects)
 
 
+async def other_vector(films, phrase):
+    answer = await films.query.near_text(query=phrase, target_vector="title_themes", limit=3)
+    return [film.properties["title"] for film in answer.objects]
+
+
 async def always_the_same(films, phrase):
     return ["Seven Samurai", "The Magnificent Seven", "A Fistful of Dollars"]
 
@@ -35,6 +40,10 @@ async def a_page(collection):
 
 async def a_large_limit(collection):
     return len((await collection.query.fetch_objects(limit=100)).objects)
+
+
+async def no_await(collection):
+    return collection.length()
 
 
 async def known_number(collection):
@@ -52,11 +61,13 @@ WRONG = {
         objects: "titles are in .properties",
         no_limit: "three were asked for",
         sorted_by_name: "closest first",
+        other_vector: "the vector of the overviews",
         always_the_same: "Does your search use the phrase",
     },
     "00.2": {
         a_page: "Ten is a page",
         a_large_limit: "A limit that was large enough",
+        no_await: "an await is missing",
         known_number: "wrong for another collection",
         length_of_a_collection: "has no len()",
     },

@@ -1,5 +1,7 @@
 """Plausible wrong answers to the exercises of notebook 02, and what each must be told."""
 
+import os
+
 import weaviate
 from weaviate.classes.init import Auth
 from weaviate.connect import ConnectionParams
@@ -22,8 +24,9 @@ def takes_an_empty_key(variables):
     return weaviate.use_async_with_local(**settings.local, headers=headers)
 
 
-def never_a_header(variables):
-    return weaviate.use_async_with_local(**settings.local)
+def asks_the_environment(variables):
+    key = os.getenv("COHERE_API_KEY")
+    return weaviate.use_async_with_local(**settings.local, headers={"X-Cohere-Api-Key": key} if key else {})
 
 
 def another_place(variables):
@@ -63,6 +66,10 @@ def unencrypted(host, key):
     return cloud(host, key, f"grpc-{host}", 443, secure=False)
 
 
+def the_helper(host, key):
+    return weaviate.use_async_with_weaviate_cloud(cluster_url=host, auth_credentials=key)
+
+
 def no_key(host, key):
     return cloud(host, None, f"grpc-{host}", 443)
 
@@ -72,7 +79,7 @@ WRONG = {
         passes_none: "whose value is None",
         insists_on_the_key: "ask with .get()",
         takes_an_empty_key: "An empty key is none",
-        never_a_header: "has no header X-Cohere-Api-Key",
+        asks_the_environment: "not in the environment",
         another_place: "Take the address",
         without_the_servers_key: "Does it show the key",
         connects: "whoever uses it connects it",
@@ -81,7 +88,8 @@ WRONG = {
         same_host: "answers there at grpc-",
         other_port: "both ports are 443",
         unencrypted: "speaks TLS",
-        no_key: "auth_client_secret",
+        no_key: "carries no API key",
+        the_helper: "That is the helper",
     },
     "02.3": {
         ("no server", "wrong key", "wrong gRPC port"): "UnexpectedStatusCodeError",
