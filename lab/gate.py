@@ -38,6 +38,7 @@ OWN = {
     "TZ": "UTC",
     "LC_ALL": "C.UTF-8",
     "PYTHONHASHSEED": "0",
+    "OPENBLAS_NUM_THREADS": "1",  # two processors, several processes
     "NO_COLOR": "1",
     "COLUMNS": "80",
     "TQDM_DISABLE": "1",

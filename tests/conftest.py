@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -14,6 +15,9 @@ from helpers.settings import REPOSITORY, settings
 
 if not os.environ.get("COURSE_GATE"):
     pytest.exit("Run the tests by: python3 -m lab test (pytest alone has no servers).", returncode=2)
+
+# A shell starts what it puts in the background with Ctrl-C ignored, and children inherit that; tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
@@ -102,7 +106,13 @@ class OwnLab:
     Arguments: folder (Path, for its state and its `.env`).
     """
 
-    ports = {"WEAVIATE_PORT": "38080", "WEAVIATE_GRPC_PORT": "35051", "COURSE_MODELS_PORT": "31436"}
+    # Below 32768, where no outgoing connection takes them; by our pid, so that two people's tests do not meet.
+    shift = os.getpid() % 100
+    ports = {
+        "WEAVIATE_PORT": str(23080 + 10 * shift),
+        "WEAVIATE_GRPC_PORT": str(25051 + shift),
+        "COURSE_MODELS_PORT": str(21436 + shift),
+    }
     command = (sys.executable, "-m", "lab")
 
     def __init__(self, folder):

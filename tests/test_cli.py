@@ -39,7 +39,7 @@ def test_mistyped(own_lab, arguments, told):
 
 @pytest.mark.parametrize("command", ["up", "reset"])
 def test_corrupt_env_file_is_one_line(own_lab, command):
-    own_lab.env_file.write_text("WEAVIATE_PORT=38080\nthis is no setting\n")
+    own_lab.env_file.write_text("WEAVIATE_PORT=23080\nthis is no setting\n")
     try:
         code, _, err = own_lab.run(command, answer="n\n")
     finally:
@@ -76,7 +76,7 @@ def test_open_the_course_and_leave_it(own_lab, copy, tmp_path):
     """JupyterLab on a terminal: the address it prints leads to notebook 00; Ctrl-C asks, and leaves the servers up."""
     places = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
     env = own_lab.env | places | {"PYTHONPATH": str(copy), "NO_COLOR": "1"}
-    arguments = ["-c", "from lab.cli import main; main()", "--no-browser", "--port", "38888"]
+    arguments = ["-c", "from lab.cli import main; main()", "--no-browser", "--port", "24888"]
     terminal = pexpect.spawn(sys.executable, arguments, cwd=copy, env=env, encoding="utf-8", timeout=60)
     try:
         terminal.expect(r"(http://127\.0\.0\.1:\d+)/lab/tree/work/00_start_here\.ipynb\?token=(\w+)")

@@ -5,6 +5,7 @@ Read from top to bottom: a start takes seconds, so a test leaves its servers to 
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -143,8 +144,8 @@ def test_ctrl_c_while_starting_leaves_nothing(own_lab):
 
 
 def test_models_that_cannot_start_show_why(tmp_path, other_settings, monkeypatch):
-    other_settings(COURSE_STATE_DIR=tmp_path, COURSE_MODELS_PORT=31437)
-    monkeypatch.setattr(services.sys, "executable", "/bin/false")
+    other_settings(COURSE_STATE_DIR=tmp_path, COURSE_MODELS_PORT=21435)
+    monkeypatch.setattr(services.sys, "executable", shutil.which("false"))
     with pytest.raises(ServerError, match="The offline models stopped while starting"):
         asyncio.run(services._models([]))
     assert not list(tmp_path.glob("servers/*"))
