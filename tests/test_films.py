@@ -88,6 +88,13 @@ async def test_a_film_collection_that_is_not_ours_stays(client):
     assert await client.collections.use("Film").length() == 1
 
 
+async def test_a_refused_object_is_told(client, monkeypatch):
+    broken = [film | ({"year": "long ago"} if film["slug"] == "ikiru-1952" else {}) for film in read_films()]
+    monkeypatch.setattr(films, "read_films", lambda: broken)
+    with pytest.raises(FilmsError, match="refused an object of Film: .*year"):
+        await load_films(client)
+
+
 def test_ids_depend_on_the_slug_alone():
     assert film_id("ikiru-1952") == film_id("ikiru-1952") != film_id("living-2022")
     assert str(film_id("seven-samurai-1954")) == "6608130c-5862-5be4-9293-ad185eaa2fe8", "judgements and notes refer to it"
