@@ -111,7 +111,7 @@ def reset(number, yes, progress):
     if progress:
         from helpers.progress import forget
 
-        say(f"Forgotten: {forget()} exercises that were done.")
+        say(f"Forgotten. Exercises that were done: {forget()}.")
         return
     if settings.is_external:
         raise click.ClickException("WEAVIATE_HOST names a server that is not the lab's; reset does not touch it.")

@@ -49,7 +49,7 @@ def up():
             binary.get()
         if own_models():
             weights.fetch(say)
-        elif settings.provider == "offline" and not asyncio.run(models_answer()):
+        elif not asyncio.run(models_answer()):
             raise ServerError(
                 f"No offline models answer at {settings.models_url}: start them, or mend COURSE_MODELS_URL in .env."
             )
@@ -71,8 +71,9 @@ async def _start_both():
 
 
 def own_models():
-    """Return True if the lab is to run the offline models itself."""
-    return settings.provider == "offline" and not settings.get("COURSE_MODELS_URL")
+    """Return True if the lab is to run the offline models itself: whoever the provider is, some lessons use the one
+    that waits."""
+    return not settings.get("COURSE_MODELS_URL")
 
 
 def weaviate_node():

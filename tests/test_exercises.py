@@ -105,6 +105,20 @@ async def test_hints_grow_and_done_is_remembered(capsys, monkeypatch, tmp_path, 
     assert progress.forget() == 1 and progress.done_so_far() == set()
 
 
+async def test_progress_can_be_forgotten_and_nothing_else(monkeypatch, tmp_path):
+    from click.testing import CliRunner
+
+    from helpers import progress
+    from lab.cli import lab
+
+    monkeypatch.delenv("COURSE_GATE")
+    monkeypatch.setattr(progress, "_path", lambda: tmp_path / "progress.json")
+    progress.remember("00.1")
+    told = CliRunner().invoke(lab, ["reset", "--progress"])
+    assert told.exit_code == 0 and "were done: 1." in told.output and "drops" not in told.output
+    assert progress.done_so_far() == set()
+
+
 async def test_the_gate_leaves_progress_alone(monkeypatch, tmp_path):
     from helpers import progress
 
