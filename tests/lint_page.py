@@ -85,4 +85,4 @@ put_at_top(
 
 @broken("cell one-1: holds sk-abcde…: a key or a path of one machine does not belong here")
 def a_key_in_an_output(notebook, cells):
-    cells["one-1"].outputs[0].data["text/plain"] = "sk-abcdefghijklmnopqrstuvwx"
+    cells["one-1"].outputs[0].data["text/plain"] = "sk-" + "abcdefghijklmnopqrstuvwx"  # put together, so that no scanner takes this file for a leak
