@@ -148,12 +148,13 @@ async def forget(name):
 def _refuse_newer(folder):
     with contextlib.suppress(FileNotFoundError):
         written = (folder / "weaviate-version").read_text().strip()
-        if _numbers(written) > _numbers(settings.weaviate_version):
+        if version_numbers(written) > version_numbers(settings.weaviate_version):
             raise ServerError(
                 f"{folder} was written by Weaviate {written}, which {settings.weaviate_version} cannot be trusted to"
                 " read. Drop that data (python3 -m lab reset), or get the newer version of this course."
             )
 
 
-def _numbers(version):
-    return [int(part) for part in version.split(".")]
+def version_numbers(version):
+    """Return a version as numbers that can be compared: "1.39.3-rc.1" is [1, 39, 3]. Raises ValueError."""
+    return [int(part) for part in version.split("-")[0].split(".")]

@@ -7,6 +7,7 @@ import httpx
 from helpers.nodes import grpc_answers
 from helpers.processes import ServerError
 from helpers.providers import chosen
+from helpers.server import version_numbers
 from helpers.settings import settings
 
 
@@ -30,10 +31,10 @@ def check():
     try:
         meta = answer.json()
         version, modules = meta["version"], meta.get("modules") or {}
-        numbers = _numbers(version)
+        numbers = version_numbers(version)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ServerError(f"What answers at {place['host']}:{place['port']} is not Weaviate.") from error
-    if numbers < _numbers(settings.oldest_weaviate):
+    if numbers < version_numbers(settings.oldest_weaviate):
         raise ServerError(
             f"Weaviate at {place['host']} is version {version}; the course needs {settings.oldest_weaviate} or newer."
         )
@@ -49,7 +50,3 @@ def check():
             f"Weaviate at {place['host']} lacks the modules {' and '.join(missing)}: name them in its ENABLE_MODULES,"
             " or choose another COURSE_PROVIDER in .env."
         )
-
-
-def _numbers(version):
-    return [int(part) for part in version.split("-")[0].split(".")]
